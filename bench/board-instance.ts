@@ -1,5 +1,5 @@
 /**
- * One instance for `board-cost`: it handles the messages of a stream, and serves the board if it is told to. It answers each
+ * One instance for `board-cost`: it handles the messages of a stream, and serves the board if its last argument is `board`. It answers each
  * message of its parent with the CPU time that the process has used, in microseconds.
  *
  * `node bench/dist/board-instance.js <server> <stream> board|plain`

@@ -45,7 +45,7 @@ const AREAS = [
   ['Key-Value', ['errors/key-value.errors.ts']],
   ['Object Store', ['errors/object-store.errors.ts']],
   ['Microservices', ['errors/microservice.errors.ts']],
-  ['Pages', ['errors/page.errors.ts']],
+  ['Pages', ['errors/page.errors.ts', 'errors/board.errors.ts']],
   ['Tests', ['testing/errors.ts', 'testing/kit/errors.ts']],
 ];
 

@@ -18,7 +18,7 @@ export interface BoardFile {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
-/** Who carries out an action. */
+/** The person who carries out an action. */
 export interface BoardActor {
   /** The name of the person, if it is known. */
   readonly by?: string | undefined;

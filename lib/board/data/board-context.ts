@@ -4,7 +4,7 @@ import { shown } from '../../reporting/index.js';
 import type { BoardSource } from './board-source.js';
 import type { Payloads } from './payloads/index.js';
 
-/** What all views and actions use. */
+/** The parts that all views and actions use. */
 export class BoardContext {
   constructor(
     readonly source: BoardSource,

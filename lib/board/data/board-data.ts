@@ -21,7 +21,7 @@ import { storeDownloads, storeViews } from './stores/index.js';
 import { consumerActions, streamDownloads, streamViews } from './streams/index.js';
 
 /**
- * Reads and changes servers and handlers, for one board. It does nothing while nobody asks. Queries and inputs come from
+ * Reads and changes servers and handlers, for one board. It does nothing without requests. Queries and inputs come from
  * browsers: each is checked against a table of its members before anything is sent.
  */
 export class BoardData {

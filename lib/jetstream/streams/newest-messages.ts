@@ -90,7 +90,7 @@ function pageOf<Item>(found: readonly Found<Item>[], next: number | undefined): 
   return { items: found.map(({ item }) => item), next };
 }
 
-/** What was read of a range. */
+/** The result of reading a range. */
 interface Range<Item> {
   /** The newest matching messages, the newest first. */
   readonly newest: readonly Found<Item>[];

@@ -298,7 +298,7 @@ describe('the actions of one dead letter', () => {
   });
 
   it('call the handler of this process', async () => {
-    const handled = vi.fn();
+    const handled = vi.fn<(order: unknown) => void>();
     @Injectable()
     class Billing {
       @JsConsumer({ stream: 'ORDERS', durable: 'billing', deadLetter: true })
@@ -359,10 +359,10 @@ describe('the actions of one dead letter', () => {
 
   it.each<[string, object, abstract new (...args: never[]) => Error]>([
     ['no payload', {}, InvalidArgumentError],
-    ['text that is no JSON, for JSON', { payload: { form: 'text', content: '{"id"' } }, InvalidArgumentError],
-    ['base64 that is none', { payload: { form: 'base64', content: '???' } }, InvalidArgumentError],
+    ['invalid JSON, for JSON', { payload: { form: 'text', content: '{"id"' } }, InvalidArgumentError],
+    ['invalid base64', { payload: { form: 'base64', content: '???' } }, InvalidArgumentError],
     ['another form', { payload: { form: 'hex', content: 'ff' } }, InvalidArgumentError],
-    ['content that is no text', { payload: { form: 'text', content: 7 } }, InvalidArgumentError],
+    ['content that is a number', { payload: { form: 'text', content: 7 } }, InvalidArgumentError],
     ['unknown members', { payload: { form: 'text', content: '1', codec: 'x' } }, InvalidArgumentError],
     [
       'headers that are an object',
@@ -415,6 +415,6 @@ describe('the actions of one dead letter', () => {
 /** A codec that is not JSON: its text from the end to the beginning. */
 const reversed: Codec = {
   contentType: 'application/x-reversed',
-  encode: (value) => Buffer.from([...JSON.stringify(value)].toReversed().join('')),
-  decode: (data) => JSON.parse([...Buffer.from(data).toString()].toReversed().join('')) as unknown,
+  encode: (value) => Buffer.from(JSON.stringify(value)).toReversed(),
+  decode: (data) => JSON.parse(Buffer.from(data.toReversed()).toString()) as unknown,
 };

@@ -160,7 +160,7 @@ describe('a job', () => {
     await store(500);
     const { id } = await application.act('replay-all', { selection: { subject: 'none' } });
     await ended(id);
-    // A job whose instance has ended without a word.
+    // A job whose instance was killed.
     const bucket = await application.keyValue.open<Record<string, unknown>>('jetstream-board');
     const entry = await bucket.getOrThrow(`job.${id}`);
     await bucket.put(`job.${id}`, {
@@ -245,7 +245,7 @@ describe('a job', () => {
 
   it('tells listeners about its changes', async () => {
     await store(10);
-    const listener = vi.fn();
+    const listener = vi.fn<() => void>();
     const off = application.data.onJobs(listener);
     const { id } = await application.act('drop-all', { selection: {} });
     await ended(id);
@@ -262,7 +262,7 @@ describe('a job', () => {
   it('that another client wrote in another form is not shown', async () => {
     await store(1);
     await ended((await application.act('drop-all', { selection: {} })).id);
-    const bucket = await application.keyValue.open<unknown>('jetstream-board');
+    const bucket = await application.keyValue.open('jetstream-board');
     await bucket.put('job.bad', { id: 'bad' });
     await bucket.put('job.text', new TextEncoder().encode('{'));
     await bucket.put('other', 1);

@@ -5,7 +5,7 @@ import {
   type JetStreamService,
 } from 'nestjs-nats-jetstream';
 
-/** What a stored dead letter says. */
+/** The details of a stored dead letter. */
 export interface StoredLetter {
   readonly stream?: string;
   readonly consumer?: string;

@@ -14,7 +14,7 @@ export async function rowOf(
   payloads: Payloads,
   connection: string,
 ): Promise<DeadLetterRow> {
-  // The error may contain parts of the payload, so that only the mask can tell what of it may be shown.
+  // The error may contain parts of the payload, and only the mask knows which of them may be shown.
   const { error } = payloads.isMasked ? await payloads.show(rawOf(connection, letter)) : letter;
   return { ...factsOf(letter), error };
 }

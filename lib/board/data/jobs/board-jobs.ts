@@ -20,7 +20,7 @@ const STOP_WAIT = 5_000;
 const STOP_STEP = 100;
 const MOST_JOBS = 100;
 
-/** What a person starts. */
+/** A job that a person starts. */
 export type NewJob = Pick<StoredJob, 'kind' | 'rate' | 'selection' | 'text' | 'to'>;
 
 /** The background jobs of the board: those that run here, and the stored ones. */
@@ -75,7 +75,7 @@ export class BoardJobs {
   }
 
   /**
-   * Stops a job, in whichever instance it runs.
+   * Stops a job, in this or in another instance.
    *
    * @throws {@link BoardJobNotFoundError}
    */

@@ -3,7 +3,7 @@ import type { JetStreamService } from '../../../jetstream/index.js';
 import type { DeadLetterSelection } from '../../model/index.js';
 import { filterOf } from '../dead-letters/index.js';
 
-/** What a new job has to look at. */
+/** The dead letters that a new job covers. */
 interface Extent {
   /** The sequence of the last dead letter. */
   readonly last: number;

@@ -7,7 +7,7 @@ const MOST_FOUND = 1_000;
 const LARGEST_FOUND = 500_000;
 const LONGEST_ERROR = 300;
 
-/** What a run of a job has done. */
+/** The progress of a run of a job. */
 export class JobProgress {
   readonly found: DeadLetterRow[];
   private counts: Pick<StoredJob, 'done' | 'failed' | 'lastError' | 'position' | 'read'>;

@@ -18,7 +18,7 @@ const FOUND_EVERY = 2_000;
 /** Why a run ends before its work is done. */
 type End = 'stopped' | 'interrupted' | 'taken';
 
-/** What a run needs. */
+/** The parts of a run. */
 export interface JobRunParts {
   readonly store: JobStore;
   readonly tools: JobTools;

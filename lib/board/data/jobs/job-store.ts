@@ -52,7 +52,7 @@ export class JobStore {
 
   /** @returns the revision */
   async create(job: StoredJob): Promise<number> {
-    const bucket = await this.buckets.createOrUpdate<unknown>(
+    const bucket = await this.buckets.createOrUpdate(
       {
         bucket: BUCKET,
         description: 'Background jobs of the boards',
@@ -91,7 +91,7 @@ export class JobStore {
   /** The bucket; `undefined` if no job was started yet. */
   private async open(signal?: AbortSignal): Promise<KeyValue | undefined> {
     try {
-      return await this.buckets.open<unknown>(BUCKET, { signal, codec: jsonCodec });
+      return await this.buckets.open(BUCKET, { signal, codec: jsonCodec });
     } catch (error) {
       if (isInstance(error, BucketNotFoundError) || isInstance(error, StreamNotFoundError)) return undefined;
       throw error;

@@ -24,7 +24,7 @@ const AT_ONCE = 64;
 const PATIENCE = { first: 200, longest: 5_000 };
 const MOST_ATTEMPTS = 10;
 
-/** What the work of a job uses. */
+/** The services that the work of a job uses. */
 export interface JobTools {
   readonly jetstream: JetStreamService;
   readonly letters: DeadLetters;

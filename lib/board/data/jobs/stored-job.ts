@@ -23,7 +23,7 @@ export interface JobEntry {
 }
 
 /**
- * A job that was read; `undefined` if it is none. Any client with access to the bucket can have written it.
+ * A job that was read; `undefined` for any other value. Any client with access to the bucket can have written it.
  */
 export function readJob(value: unknown): StoredJob | undefined {
   if (!isObject(value)) return undefined;

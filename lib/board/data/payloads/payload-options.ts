@@ -1,7 +1,7 @@
 import { type Codec, codecRule } from '../../../codecs/index.js';
 import { type AllOptionsOf, count, functionRule } from '../../../validation/index.js';
 
-/** What the option `mask` of {@link PayloadOptions} receives. */
+/** The parameter of the option `mask` of {@link PayloadOptions}. */
 export interface MaskedMessage {
   /** The stream that has stored the message, or had stored the original of a dead letter. */
   readonly stream: string;
@@ -31,7 +31,7 @@ export interface PayloadOptions {
   /**
    * Removes what readers of the board must not see. It may be asynchronous, for up to one second. If it throws or takes
    * longer, nothing of the message is shown but its subject, and the failure is logged. With a mask, payloads can neither
-   * be downloaded nor edited, by nobody.
+   * be downloaded nor edited.
    */
   readonly mask?: ((message: MaskedMessage) => MaskResult | Promise<MaskResult>) | undefined;
   /** Decodes all payloads. Default: the codec of the stream, or that of the header `Content-Type`. */
