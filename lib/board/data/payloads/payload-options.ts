@@ -1,7 +1,7 @@
 import { type Codec, codecRule } from '../../../codecs/index.js';
 import { type AllOptionsOf, count, functionRule } from '../../../validation/index.js';
 
-/** The parameter of the option `mask` of {@link PayloadOptions}. */
+/** The parameter of the function `payloads.mask` of a board. */
 export interface MaskedMessage {
   /** The stream that has stored the message, or had stored the original of a dead letter. */
   readonly stream: string;
