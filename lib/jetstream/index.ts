@@ -71,6 +71,7 @@ export {
   type DeclaredResource,
   DeclaredResources,
   describeDifferences,
+  existingStream,
   keepSubjects,
   mergedConfig,
   provisionConsumer,

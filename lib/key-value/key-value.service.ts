@@ -10,6 +10,7 @@ import {
   CALL_OPTIONS,
   type CallOptions,
   declaredStream,
+  existingStream,
   inSteps,
   type JetStreamService,
   type Stream,
@@ -176,7 +177,7 @@ export class KeyValueService {
 
   /** Updates a bucket that an older client created, if it differs only in the defaults of that client. */
   private async modernized(wanted: StreamConfig, options: CallOptions): Promise<Stream | undefined> {
-    const { cachedInfo } = await this.jetstream.stream(wanted.name, options);
+    const { cachedInfo } = await existingStream(this.jetstream, wanted.name, options);
     return isLegacyForm(cachedInfo.config, wanted) ? this.jetstream.updateStream(wanted, options) : undefined;
   }
 

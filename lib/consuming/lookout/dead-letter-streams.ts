@@ -1,10 +1,11 @@
 import { Logger } from '@nestjs/common';
 import { StreamExistsError, StreamNotFoundError } from '../../errors/index.js';
-import type {
-  DeclaredResources,
-  JetStreamService,
-  Provisioning,
-  StreamConfig,
+import {
+  type DeclaredResources,
+  existingStream,
+  type JetStreamService,
+  type Provisioning,
+  type StreamConfig,
 } from '../../jetstream/index.js';
 import { DEAD_LETTER_STREAM, DEAD_LETTER_SUBJECT } from '../dead-letters/index.js';
 
@@ -106,7 +107,8 @@ async function create(jetstream: JetStreamService, config: StreamConfig): Promis
     await jetstream.createStream(config);
     logger.log(`Stream "${config.name}" created`);
   } catch (error) {
-    // Another service created it first, with a different number of replicas.
     if (!(error instanceof StreamExistsError)) throw error;
+    // Another service creates it, with a different number of replicas.
+    await existingStream(jetstream, config.name);
   }
 }

@@ -1,4 +1,5 @@
 export { type DeclaredResource, DeclaredResources } from './declared-resources.js';
+export { existingStream } from './existing-stream.js';
 export { provisioningRule, STREAM_DECLARATION_OPTIONS } from './known-options.js';
 export { provisionConsumer, provisionPushConsumer } from './provision-consumer.js';
 export {

@@ -4,6 +4,7 @@ import { ConfigMismatchError, StreamExistsError, StreamNotFoundError } from '../
 import { subjectCovers } from '../api/index.js';
 import type { JetStreamService } from '../jetstream.service.js';
 import type { Stream, StreamConfig } from '../streams/index.js';
+import { existingStream } from './existing-stream.js';
 import { mergeStream, missingSubjects, withSubjectsOf } from './merge-stream.js';
 import {
   type ConfigDifference,
@@ -138,7 +139,7 @@ async function provision(
       return created;
     }
     // Another instance, or another declaration, created it first.
-    stream = await jetstream.stream(config.name);
+    stream = await existingStream(jetstream, config.name);
   }
   if (provisioning === 'off') {
     onProvisioned?.('used');

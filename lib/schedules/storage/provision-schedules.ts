@@ -6,12 +6,13 @@ import {
   StreamExistsError,
   StreamNotFoundError,
 } from '../../errors/index.js';
-import type {
-  CallOptions,
-  DeclaredResources,
-  JetStreamService,
-  Provisioning,
-  Stream,
+import {
+  type CallOptions,
+  type DeclaredResources,
+  existingStream,
+  type JetStreamService,
+  type Provisioning,
+  type Stream,
 } from '../../jetstream/index.js';
 import type { KeyValue, KeyValueService } from '../../key-value/index.js';
 import { errorText } from '../../reporting/index.js';
@@ -98,7 +99,7 @@ async function openStream(
       return stream;
     } catch (error) {
       // Another instance created it at the same moment, perhaps from a server of another version.
-      if (error instanceof StreamExistsError) return jetstream.stream(name);
+      if (error instanceof StreamExistsError) return existingStream(jetstream, name);
       throw error;
     }
   };
