@@ -35,7 +35,7 @@ describe('the packed package', () => {
       (path) =>
         !/^dist\/(esm|cjs)\/.+\.(js|js\.map|d\.ts)$/.test(path) &&
         path !== 'bin/nestjs-nats-jetstream.mjs' &&
-        !/^docs\/(.+\.md|grafana\/.+\.json|kubernetes\.yaml|speed\.svg)$/.test(path) &&
+        !/^docs\/(.+\.md|images\/.+\.png|grafana\/.+\.json|kubernetes\.yaml|speed\.svg)$/.test(path) &&
         !/^sample\/[^/]+\/(README\.md|src\/.+\.ts)$/.test(path) &&
         !['dist/cjs/package.json', ...ROOT].includes(path),
     );

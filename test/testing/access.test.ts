@@ -175,7 +175,14 @@ describe('accounts', () => {
     for (const server of cluster.servers) {
       const each = await open(server.connectionFor('shop'));
       expect(each.info?.tls_required).toBe(true);
-      await jetstream(each).publish('orders', server.name);
+      // The servers learn of the stream one after the other.
+      await eventually(
+        () =>
+          jetstream(each)
+            .publish('orders', server.name, { msgID: server.name })
+            .catch(() => undefined),
+        (ack) => ack !== undefined,
+      );
     }
     expect((await manager.streams.info('ORDERS')).state.messages).toBe(3);
   });
