@@ -1,6 +1,8 @@
 export { type AccessAnswer, AccessCheck, type AccessDecision } from './access-check.js';
 export type { Asset } from './asset.js';
 export { CallerSignal } from './caller-signal.js';
+export { CommandLogger } from './command-logger.js';
+export { escapedHtml, htmlPage } from './html.js';
 export { ownProperty, PageRequest } from './page-request.js';
 export {
   CONTENT_SECURITY_POLICY,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { HttpAdapterHost } from '@nestjs/core';
+import { Inject, Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import type { PageRequest } from './page-request.js';
 
 /**
@@ -41,8 +42,9 @@ export interface PageContent {
 }
 
 /** Sends responses on every HTTP platform of Nest, past the interceptors of the application, which may change results. */
+@Injectable()
 export class PageResponses {
-  constructor(private readonly host: HttpAdapterHost) {}
+  constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
 
   /** Sends content that browsers may keep; 304 if the browser has it already. */
   send(request: PageRequest, response: unknown, { type, text, hash }: PageContent): void {

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import type { LoggerService } from '@nestjs/common';
+import { CommandLogger } from '../../pages/index.js';
 import { counted, errorText } from '../../reporting/index.js';
 import { type AsyncApiChange, compareAsyncApiDocuments } from '../changes/index.js';
 import { type AsyncApiDocument, createAsyncApiDocument, documentText } from '../document/index.js';
@@ -49,7 +49,7 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
 
 async function createDocument(line: CommandLine, host: CommandHost): Promise<AsyncApiDocument> {
   const { module, options } = await loadFile(line.file, line.module, (url) => host.load(url));
-  const app = await createWithoutHooks(module, new CommandLogger(host));
+  const app = await createWithoutHooks(module, new CommandLogger((text) => host.err(text)));
   return createAsyncApiDocument(app, options);
 }
 
@@ -86,23 +86,4 @@ async function check(document: AsyncApiDocument, file: string, host: CommandHost
 
 function lineOf({ kind, path, text }: AsyncApiChange): string {
   return `  ${kind.padEnd(10)}  ${path}: ${text}\n`;
-}
-
-/** Shows warnings and errors of the application, and keeps them out of the document on the standard output. */
-class CommandLogger implements LoggerService {
-  constructor(private readonly host: CommandHost) {}
-
-  log(): void {
-    // The start of the application is of no interest here.
-  }
-
-  warn(message: unknown): void {
-    this.host.err(`${String(message)}\n`);
-  }
-
-  error(message: unknown, ...rest: readonly unknown[]): void {
-    // Nest logs the error of a failed start, and then throws it.
-    if (rest.at(-1) === 'ExceptionHandler') return;
-    this.host.err(`${String(message)}\n`);
-  }
 }

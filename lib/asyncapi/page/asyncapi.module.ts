@@ -1,7 +1,7 @@
 import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { HandlersModule, JetStreamConnections } from '../../handlers/index.js';
-import { AccessCheck, PageBoot } from '../../pages/index.js';
+import { AccessCheck, PageBoot, PageResponses } from '../../pages/index.js';
 import { checkedOptions, type KnownOptions } from '../../validation/index.js';
 import { ASYNC_API_OPTIONS, type AsyncApiOptions, checkOptions } from '../document/index.js';
 import { TryIt } from '../try-it/index.js';
@@ -102,6 +102,7 @@ function moduleWith(extras: AsyncApiPageExtras, options: Omit<FactoryProvider, '
     controllers: [pageController(path, guards)],
     providers: [
       { provide: OPTIONS, ...options },
+      PageResponses,
       {
         provide: PageBoot,
         inject: [OPTIONS, HttpAdapterHost],

@@ -10,7 +10,6 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
 import { PageRequest, PageResponses } from '../../pages/index.js';
 import { PageHandlers } from './page-handlers.js';
 
@@ -22,14 +21,10 @@ export function pageController(path: string, guards: readonly (Type<CanActivate>
   @UseGuards(...guards)
   @Controller({ path, version: VERSION_NEUTRAL })
   class JetStreamAsyncApiController {
-    private readonly responses: PageResponses;
-
     constructor(
       @Inject(PageHandlers) private readonly page: PageHandlers,
-      @Inject(HttpAdapterHost) host: HttpAdapterHost,
-    ) {
-      this.responses = new PageResponses(host);
-    }
+      @Inject(PageResponses) private readonly responses: PageResponses,
+    ) {}
 
     // The responses are sent here, because interceptors of the application would change what is returned.
     @Get()

@@ -1,11 +1,12 @@
 import 'reflect-metadata';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { DynamicModule, INestApplication, LoggerService } from '@nestjs/common';
+import type { DynamicModule, INestApplication } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { JetStreamConnections } from '../../handlers/index.js';
 import { JetStreamModule } from '../../index.js';
+import { CommandLogger } from '../../pages/index.js';
 import { errorText } from '../../reporting/index.js';
 import { JetStreamBoardModule } from '../module/index.js';
 import { type BoardCommandLine, BoardUsageError, readBoardCommandLine, USAGE } from './command-line.js';
@@ -80,7 +81,7 @@ async function createApplication(
     ],
   };
   const app = await NestFactory.create(module, await httpPlatform(), {
-    logger: new CommandLogger(host),
+    logger: new BoardLogger((text) => host.err(text)),
     abortOnError: false,
     forceCloseConnections: true,
   });
@@ -99,21 +100,9 @@ function welcome({ readOnly }: BoardCommandLine, app: INestApplication, gate: Lo
   );
 }
 
-/** Shows warnings and errors, and the log of actions. */
-class CommandLogger implements LoggerService {
-  constructor(private readonly host: BoardCommandHost) {}
-
-  log(message: unknown, ...rest: readonly unknown[]): void {
-    if (rest.at(-1) === 'JetStreamBoard') this.host.err(`${String(message)}\n`);
-  }
-
-  warn(message: unknown): void {
-    this.host.err(`${String(message)}\n`);
-  }
-
-  error(message: unknown, ...rest: readonly unknown[]): void {
-    // Nest logs the error of a failed start, and then throws it.
-    if (rest.at(-1) === 'ExceptionHandler') return;
-    this.host.err(`${String(message)}\n`);
+/** Also shows the log of actions. */
+class BoardLogger extends CommandLogger {
+  override log(message: unknown, ...rest: readonly unknown[]): void {
+    if (rest.at(-1) === 'JetStreamBoard') this.write(`${String(message)}\n`);
   }
 }

@@ -10,7 +10,6 @@ import {
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
 import { PageRequest, PageResponses } from '../../pages/index.js';
 import { BoardHandlers } from './board-handlers.js';
 
@@ -22,14 +21,10 @@ export function boardController(path: string, guards: readonly (Type<CanActivate
   @UseGuards(...guards)
   @Controller({ path, version: VERSION_NEUTRAL })
   class JetStreamBoardController {
-    private readonly responses: PageResponses;
-
     constructor(
       @Inject(BoardHandlers) private readonly board: BoardHandlers,
-      @Inject(HttpAdapterHost) host: HttpAdapterHost,
-    ) {
-      this.responses = new PageResponses(host);
-    }
+      @Inject(PageResponses) private readonly responses: PageResponses,
+    ) {}
 
     // The responses are sent here, because interceptors of the application would change what is returned.
     @Get()

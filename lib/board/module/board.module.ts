@@ -9,7 +9,7 @@ import {
 import { DiscoveryModule, DiscoveryService, HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { Handlers, JetStreamEvents } from '../../consuming/index.js';
 import { HandlersModule, JetStreamConnections } from '../../handlers/index.js';
-import { PageBoot } from '../../pages/index.js';
+import { PageBoot, PageResponses } from '../../pages/index.js';
 import { Schedules } from '../../schedules/index.js';
 import { checkedOptions } from '../../validation/index.js';
 import { boardController, BoardHandlers, BoardServer } from '../http/index.js';
@@ -101,6 +101,7 @@ function moduleWith(extras: BoardExtras, options: Omit<FactoryProvider, 'provide
     controllers: [boardController(path, guards)],
     providers: [
       { provide: OPTIONS, ...options },
+      PageResponses,
       {
         provide: PageBoot,
         inject: [OPTIONS, HttpAdapterHost],
