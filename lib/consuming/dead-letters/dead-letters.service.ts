@@ -118,7 +118,7 @@ export class DeadLetters {
   /**
    * Reads one page of {@link list}; with `order: 'newest'`, the newest first.
    *
-   * A page of the newest reads up to about 5,000 messages (500 before nats-server 2.11), and has up to about 8 MiB. It may
+   * A page of the newest reads up to about 2,000 messages (500 before nats-server 2.11), and has up to about 8 MiB. It may
    * therefore be shorter than `limit`, or empty, and have a `next`. The server selects by `stream` and `consumer`, so these skip what does not match without reading it.
    *
    * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError}

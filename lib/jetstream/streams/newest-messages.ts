@@ -5,7 +5,7 @@ import type { StoredMessage } from './stored-message.js';
 import type { Stream } from './stream.js';
 
 /** How many messages one page reads before it ends, so that a selection which matches little does not read everything. */
-const MOST_READ = 5_000;
+const MOST_READ = 2_000;
 /** The same, if each message is a request of its own. */
 const MOST_REQUESTS = 500;
 /** A page ends when its payloads have this size, in bytes. */
@@ -45,7 +45,7 @@ interface Found<Item> {
 
 /**
  * Reads the newest messages of a stream, the newest first. Servers read forwards only, so ranges of sequences are read from
- * the end of the stream on; a range without a message is followed by a larger one. A page reads up to about 5,000 messages,
+ * the end of the stream on; a range without a message is followed by a larger one. A page reads up to about 2,000 messages,
  * or 500 if each is a request of its own, and has up to about 8 MiB: it may be shorter than its limit, and have a `next`.
  */
 export async function newestMessages<Item>(
