@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
 import {
   BoardJobNotFoundError,
   BoardJobRunningError,
   InvalidArgumentError,
   type JetStreamService,
+  JsConsumer,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -184,6 +186,48 @@ describe('a job', () => {
       vi.restoreAllMocks();
       expect(await ended(id)).toMatchObject({ state: 'done', done: 500 });
       expect(await countOf('ORDERS')).toBe(500);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
+  it('does not block the end of its application if a handler never ends', async () => {
+    @Injectable()
+    class Billing {
+      @JsConsumer({ stream: 'ORDERS', durable: 'billing', deadLetter: true })
+      onOrder(): Promise<void> {
+        return new Promise(() => undefined);
+      }
+    }
+    const hanging = await startData(server.url, { feature: ORDERS, providers: [Billing] });
+    await storeLetters(hanging.jetstream, 10);
+    const { id } = await hanging.act('replay-all', { selection: {}, to: 'handler' });
+    const since = performance.now();
+    await hanging[Symbol.asyncDispose]();
+    expect(performance.now() - since).toBeLessThan(20_000);
+    expect(await job(id)).toMatchObject({ state: 'interrupted', done: 0, read: 0 });
+    expect(await countOf('DEAD_LETTERS')).toBe(10);
+  });
+
+  it('that was killed is stopped at once, and shows no results beyond its position', async () => {
+    await store(300);
+    const { id } = await application.act('search', { selection: {}, text: 'number' });
+    await ended(id);
+    const bucket = await application.keyValue.open<Record<string, unknown>>('jetstream-board');
+    const entry = await bucket.getOrThrow(`job.${id}`);
+    // As a killed run leaves it: running, with a position before its last results.
+    await bucket.put(`job.${id}`, { ...entry.value, state: 'running', position: 201, done: 100, read: 100 });
+    const now = Date.now();
+    vi.spyOn(Date, 'now').mockImplementation(() => now + 20_000);
+    try {
+      expect((await job(id)).found).toHaveLength(100);
+      expect(await application.act('stop-job', { id })).toMatchObject({ state: 'stopped' });
+      await application.act('continue-job', { id });
+      vi.restoreAllMocks();
+      const end = await ended(id);
+      expect(end).toMatchObject({ state: 'done', done: 300, read: 300 });
+      expect(new Set(end.found?.map(({ sequence }) => sequence)).size).toBe(300);
+      expect(end.found).toHaveLength(300);
     } finally {
       vi.restoreAllMocks();
     }

@@ -3,7 +3,7 @@ import { BoardJobRunningError, RevisionMismatchError } from '../../../errors/ind
 import type { JetStreamService } from '../../../jetstream/index.js';
 import { isInstance } from '../../../reporting/index.js';
 import { Interval, sleep } from '../../../timing/index.js';
-import type { JobRow } from '../../model/index.js';
+import type { DeadLetterRow, JobRow } from '../../model/index.js';
 import type { BoardContext } from '../board-context.js';
 import { extentOf } from './extent.js';
 import { JobRun } from './job-run.js';
@@ -46,7 +46,7 @@ export class BoardJobs {
   async get(jetstream: JetStreamService, id: string, signal: AbortSignal): Promise<JobRow> {
     const store = this.storeOf(jetstream);
     const entry = await store.get(id, signal);
-    return jobRow(entry, entry.job.kind === 'search' ? await store.found(id, signal) : undefined);
+    return jobRow(entry, entry.job.kind === 'search' ? await store.found(entry.job, signal) : undefined);
   }
 
   /** @param by the person who starts it */
@@ -83,6 +83,12 @@ export class BoardJobs {
     const store = this.storeOf(jetstream);
     await this.runs.get(keyOf(jetstream, id))?.stop('stopped');
     let entry = await store.get(id);
+    if (entry.job.state === 'running' && !isRunning(entry)) {
+      // Its instance is gone, and cannot store the end.
+      const job: StoredJob = { ...entry.job, state: 'stopped', run: randomUUID() };
+      await ignoreConflict(store.save(job, entry.revision));
+      entry = await store.get(id);
+    }
     for (let left = STOP_WAIT; isRunning(entry) && left > 0; left -= STOP_STEP) {
       if (entry.job.isStopWanted !== true)
         await ignoreConflict(store.save({ ...entry.job, isStopWanted: true }, entry.revision));
@@ -109,17 +115,17 @@ export class BoardJobs {
       ...this.newRun(),
       ...(rate !== undefined && { rate }),
     };
+    // Read before the job is stored as running, because a failure would leave it without a run.
+    const found = await store.found(entry.job);
+    let revision: number;
     try {
-      return await this.run(jetstream, {
-        job,
-        revision: await store.save(job, entry.revision),
-        storedAt: new Date(),
-      });
+      revision = await store.save(job, entry.revision);
     } catch (error) {
       // Another instance was faster.
       if (isInstance(error, RevisionMismatchError)) throw new BoardJobRunningError(id, 'another one');
       throw error;
     }
+    return this.run(jetstream, { job, revision, storedAt: new Date() }, found);
   }
 
   /** Forgets a job that does not run. @throws {@link BoardJobNotFoundError}, {@link BoardJobRunningError} */
@@ -127,7 +133,7 @@ export class BoardJobs {
     const store = this.storeOf(jetstream);
     const entry = await store.get(id);
     this.requireIdle(jetstream, entry);
-    await store.remove(id, entry.revision);
+    await store.remove(entry.job, entry.revision);
     this.changed();
   }
 
@@ -155,12 +161,15 @@ export class BoardJobs {
     return { run: randomUUID(), instance: this.instance };
   }
 
-  private async run(jetstream: JetStreamService, entry: JobEntry): Promise<JobRow> {
+  private async run(
+    jetstream: JetStreamService,
+    entry: JobEntry,
+    found: readonly DeadLetterRow[] = [],
+  ): Promise<JobRow> {
     const { job, revision } = entry;
     const key = keyOf(jetstream, job.id);
     const { payloads, source } = this.context;
     const store = this.storeOf(jetstream);
-    const found = job.kind === 'search' ? await store.found(job.id) : [];
     const tools = { jetstream, payloads, letters: source.deadLetters(jetstream.connection.name) };
     const { slots } = this;
     const run = new JobRun(job, revision, found, { store, tools, slots, onChange: () => this.changed() });

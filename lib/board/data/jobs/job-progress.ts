@@ -1,9 +1,10 @@
+import { Buffer } from 'node:buffer';
 import type { DeadLetterRow } from '../../model/index.js';
 import type { StoredJob } from './stored-job.js';
 
 /** Searches end with so many results. */
 const MOST_FOUND = 1_000;
-/** The results of a search are one message, which has to fit into the smallest usual size, in characters. */
+/** The results of a search are one message, which has to fit into the smallest usual size, in bytes. */
 const LARGEST_FOUND = 500_000;
 const LONGEST_ERROR = 300;
 
@@ -21,7 +22,7 @@ export class JobProgress {
     const { done, failed, lastError, position, read } = job;
     this.counts = { done, failed, position, read, ...(lastError !== undefined && { lastError }) };
     this.found = [...found];
-    this.foundSize = JSON.stringify(found).length;
+    this.foundSize = sizeOf(found);
   }
 
   get position(): number {
@@ -58,7 +59,11 @@ export class JobProgress {
   matched(row: DeadLetterRow): void {
     const kept = { ...row, error: row.error.slice(0, LONGEST_ERROR) };
     this.found.push(kept);
-    this.foundSize += JSON.stringify(kept).length;
+    this.foundSize += sizeOf(kept);
     this.succeeded();
   }
+}
+
+function sizeOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
 }

@@ -42,12 +42,15 @@ export class JobStore {
     return entry;
   }
 
-  /** The dead letters that a search has found. */
-  async found(id: string, signal?: AbortSignal): Promise<readonly DeadLetterRow[]> {
+  /** The dead letters that a search has found, as far as its stored position. */
+  async found({ id, foundBy, position }: StoredJob, signal?: AbortSignal): Promise<readonly DeadLetterRow[]> {
+    if (foundBy === undefined) return [];
     const bucket = await this.open(signal);
-    const entry = await bucket?.get(FOUND + id, { signal });
-    const rows: unknown = entry?.value;
-    return isArray(rows) ? (rows as readonly DeadLetterRow[]) : [];
+    const entry = await bucket?.get(keyOfFound(id, foundBy), { signal, consistent: true });
+    const rows = valueOf(entry);
+    if (!isArray(rows)) return [];
+    // A run that was killed may have stored more results than its position covers.
+    return (rows as readonly DeadLetterRow[]).filter(({ sequence }) => sequence >= position);
   }
 
   /** @returns the revision */
@@ -70,16 +73,17 @@ export class JobStore {
     return bucket.update(JOB + job.id, job, revision);
   }
 
-  async saveFound(id: string, rows: readonly DeadLetterRow[]): Promise<void> {
+  /** Each run has a key of its own, so that one that has lost the job overwrites nothing. */
+  async saveFound(id: string, run: string, rows: readonly DeadLetterRow[]): Promise<void> {
     const bucket = await this.existing(id);
-    await bucket.put(FOUND + id, rows);
+    await bucket.put(keyOfFound(id, run), rows);
   }
 
   /** @throws {@link RevisionMismatchError} */
-  async remove(id: string, revision: number): Promise<void> {
+  async remove({ id, foundBy }: StoredJob, revision: number): Promise<void> {
     const bucket = await this.existing(id);
     await bucket.purge(JOB + id, { revision });
-    await bucket.purge(FOUND + id);
+    if (foundBy !== undefined) await bucket.purge(keyOfFound(id, foundBy));
   }
 
   /** As many as the dead letters have, so that jobs survive what they survive. */
@@ -105,15 +109,21 @@ export class JobStore {
   }
 
   private async entry(bucket: KeyValue, key: string, signal?: AbortSignal): Promise<JobEntry | undefined> {
-    const entry = await bucket.get(key, { signal });
-    if (entry === undefined) return undefined;
-    let value: unknown;
-    try {
-      ({ value } = entry);
-    } catch {
-      return undefined;
-    }
-    const job = readJob(value);
-    return job && { job, revision: entry.revision, storedAt: entry.created };
+    const entry = await bucket.get(key, { signal, consistent: true });
+    const job = readJob(valueOf(entry));
+    return entry && job && { job, revision: entry.revision, storedAt: entry.created };
+  }
+}
+
+function keyOfFound(id: string, run: string): string {
+  return `${FOUND}${id}.${run}`;
+}
+
+/** The value of an entry; `undefined` for bytes that are not JSON, which any client may have stored. */
+function valueOf(entry: { readonly value: unknown } | undefined): unknown {
+  try {
+    return entry?.value;
+  } catch {
+    return undefined;
   }
 }

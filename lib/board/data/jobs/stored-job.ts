@@ -12,6 +12,8 @@ export interface StoredJob extends Omit<JobRow, 'found' | 'state'> {
   readonly run: string;
   /** Whether someone wants it to stop. */
   readonly isStopWanted?: boolean;
+  /** The run that has stored the results of a search; absent without results. */
+  readonly foundBy?: string;
 }
 
 /** A job in its bucket. */
@@ -55,7 +57,7 @@ export function isRunning({ job, storedAt }: JobEntry): boolean {
 
 /** A job as the page shows it. */
 export function jobRow(entry: JobEntry, found?: readonly DeadLetterRow[]): JobRow {
-  const { run: _, isStopWanted: __, ...job } = entry.job;
+  const { run: _, isStopWanted: __, foundBy: ___, ...job } = entry.job;
   const state = job.state === 'running' && !isRunning(entry) ? 'interrupted' : job.state;
   return { ...job, state, ...(found !== undefined && { found }) };
 }
