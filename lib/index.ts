@@ -227,6 +227,7 @@ export {
   StreamExistsError,
   StreamNotFoundError,
   StreamReplacedError,
+  TooManyBoardJobsError,
   TooManyConflictsError,
   TooManyPendingRequestsError,
   TooManyStalledPublishesError,

@@ -17,6 +17,22 @@ export class BoardJobNotFoundError extends JetStreamError {
 }
 
 /**
+ * As many jobs of the board run or wait in this process as it allows.
+ *
+ * @remarks Wait until one of them has ended, or stop one.
+ */
+export class TooManyBoardJobsError extends JetStreamError {
+  constructor(
+    /** The limit. */
+    readonly limit: number,
+  ) {
+    super(
+      `${limit} jobs of the board run or wait in this process, which is the limit. Wait until one has ended, or stop one.`,
+    );
+  }
+}
+
+/**
  * A job of the board runs, and so cannot be continued or removed.
  *
  * @remarks Stop the job first, or wait until it ends.

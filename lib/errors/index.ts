@@ -7,7 +7,7 @@ export {
   JetStreamNotEnabledForAccountError,
 } from './api.errors.js';
 export { InvalidArgumentError } from './argument.errors.js';
-export { BoardJobNotFoundError, BoardJobRunningError } from './board.errors.js';
+export { BoardJobNotFoundError, BoardJobRunningError, TooManyBoardJobsError } from './board.errors.js';
 export {
   BucketExistsError,
   type BucketKind,

@@ -34,6 +34,7 @@ import {
   RevisionMismatchError,
   ServerShutdownError,
   StreamReplacedError,
+  TooManyBoardJobsError,
   TooManyConflictsError,
   UnsupportedServerFeatureError,
 } from '../../errors/index.js';
@@ -84,6 +85,7 @@ const STATUS: readonly (readonly [number, abstract new (...args: never[]) => Jet
   [409, ReplayRefusedError],
   [409, RevisionMismatchError],
   [409, StreamReplacedError],
+  [409, TooManyBoardJobsError],
   [409, TooManyConflictsError],
   [413, MaxMessageSizeExceededError],
   [413, PayloadTooLargeError],

@@ -49,6 +49,8 @@ const checkPageOptions = optionsCheck<DeadLetterPageOptions>('page', {
   order: true,
 });
 
+/** A page has payloads of up to about this size, in bytes. */
+const MOST_BYTES = 8_388_608;
 const ORDER = oneOf(['oldest', 'newest']);
 
 /** A page of a list of dead letters. */
@@ -118,7 +120,7 @@ export class DeadLetters {
   /**
    * Reads one page of {@link list}; with `order: 'newest'`, the newest first.
    *
-   * A page of the newest reads up to about 2,000 messages (500 before nats-server 2.11), and has up to about 8 MiB. It may
+   * A page has up to about 8 MiB, and a page of the newest reads up to about 2,000 messages (500 before nats-server 2.11). It may
    * therefore be shorter than `limit`, or empty, and have a `next`. The server selects by `stream` and `consumer`, so these skip what does not match without reading it.
    *
    * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError}
@@ -131,9 +133,12 @@ export class DeadLetters {
     return inSteps({ timeout, signal }, async (left) => {
       if (order === 'newest') return readNewest(this.jetstream, filter, { after, limit }, left);
       const letters: DeadLetter[] = [];
+      let bytes = 0;
       for await (const letter of readDeadLetters(this.jetstream, filter, after, left)) {
-        // One more dead letter than requested was found, so there is a next page.
-        if (letters.length === limit) return { letters, next: letters[limit - 1].sequence };
+        bytes += letter.data.length;
+        // One more dead letter than fits was found, so there is a next page.
+        const isFull = letters.length === limit || (letters.length > 0 && bytes > MOST_BYTES);
+        if (isFull) return { letters, next: letters.at(-1)?.sequence };
         letters.push(letter);
       }
       return { letters, next: undefined };

@@ -6,6 +6,7 @@ import {
   InvalidArgumentError,
   type JetStreamService,
   JsConsumer,
+  TooManyBoardJobsError,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -231,6 +232,43 @@ describe('a job', () => {
     } finally {
       vi.restoreAllMocks();
     }
+  });
+
+  it('fails if the stream was created again after its start', async () => {
+    await store(50);
+    const { id } = await application.act('drop-all', { selection: {}, rate: 1 });
+    await application.act('stop-job', { id });
+    await application.jetstream.deleteStream('DEAD_LETTERS');
+    await store(50);
+    await application.act('continue-job', { id, rate: 1_000_000 });
+    expect(await ended(id)).toMatchObject({
+      state: 'failed',
+      lastError: expect.stringContaining('created again') as string,
+    });
+    expect(await countOf('DEAD_LETTERS')).toBe(50);
+  });
+
+  it('is refused if twenty run or wait', async () => {
+    await store(50);
+    for (let i = 0; i < 20; i++) await application.act('drop-all', { selection: {}, rate: 1 });
+    await expect(application.act('drop-all', { selection: {} })).rejects.toThrow(TooManyBoardJobsError);
+  });
+
+  it('of a board without a mask shows no texts on one with a mask', async () => {
+    await store(20);
+    const { id } = await application.act('search', { selection: {}, text: 'number 7' });
+    expect((await ended(id)).found).toHaveLength(1);
+    await using masked = await startData(
+      server.url,
+      { feature: ORDERS },
+      { mask: () => ({ payload: 'hidden' }) },
+    );
+    const shown = [await job(id, masked), (await masked.view('jobs')).rows];
+    expect(JSON.stringify(shown)).not.toContain('Error: number');
+    await expect(masked.act('continue-job', { id })).rejects.toThrow(InvalidArgumentError);
+    const replay = await masked.act('replay-all', { selection: {}, to: 'handler' });
+    const { lastError } = await ended(replay.id, masked);
+    expect(lastError).toMatch(/^\d+: \w+Error$/);
   });
 
   it('searches, the newest first, and can be read by everyone', async () => {

@@ -1,5 +1,6 @@
 import type { DeadLetter, DeadLetters } from '../../../consuming/index.js';
-import { DeadLetterNotFoundError } from '../../../errors/index.js';
+import { DeadLetterNotFoundError, ReplayFailedError } from '../../../errors/index.js';
+import { isInstance } from '../../../reporting/index.js';
 import {
   type AllOptionsOf,
   isObject,
@@ -32,7 +33,15 @@ function replay(context: BoardContext): Action<'replay'> {
     members: { ...ONE, to: TARGET },
     async carryOut({ to, ...input }): Promise<object> {
       const { letter, letters } = await find(context, input);
-      await letters.replay(letter, { to });
+      await letters.replay(letter, { to }).catch((error: unknown) => {
+        // The error of the handler may contain parts of the payload.
+        if (!context.payloads.isMasked || !isInstance(error, ReplayFailedError)) throw error;
+        throw new ReplayFailedError(
+          letter.sequence,
+          letter.handler,
+          'its error is not shown, because payloads are masked',
+        );
+      });
       return {};
     },
   };

@@ -1,6 +1,5 @@
 import {
   count,
-  filledText,
   isObject,
   type KnownOptions,
   required,
@@ -11,7 +10,7 @@ import type { JobRow } from '../../model/index.js';
 import type { Actions } from '../answers.js';
 import type { BoardContext } from '../board-context.js';
 import { SELECTION, TARGET } from '../dead-letters/index.js';
-import { CONNECTION } from '../inputs.js';
+import { CONNECTION, searchText } from '../inputs.js';
 import type { BoardJobs, NewJob } from './board-jobs.js';
 import { jobId } from './job-id.js';
 
@@ -40,7 +39,7 @@ export function jobActions(context: BoardContext, jobs: BoardJobs): Actions<JobA
     },
     'drop-all': { members: NEW, carryOut: (input, { by }) => start(input, 'drop', by) },
     search: {
-      members: { ...NEW, text: required(filledText) },
+      members: { ...NEW, text: required(searchText) },
       carryOut: (input, { by }) => start(input, 'search', by),
     },
     'stop-job': {

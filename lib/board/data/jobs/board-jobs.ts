@@ -1,5 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { BoardJobRunningError, RevisionMismatchError } from '../../../errors/index.js';
+import {
+  BoardJobRunningError,
+  InvalidArgumentError,
+  RevisionMismatchError,
+  TooManyBoardJobsError,
+} from '../../../errors/index.js';
 import type { JetStreamService } from '../../../jetstream/index.js';
 import { isInstance } from '../../../reporting/index.js';
 import { Interval, sleep } from '../../../timing/index.js';
@@ -19,6 +24,8 @@ const LOOK_EVERY = 2_000;
 const STOP_WAIT = 5_000;
 const STOP_STEP = 100;
 const MOST_JOBS = 100;
+/** How many jobs run or wait in this process at most. */
+const MOST_RUNS = 20;
 
 /** A job that a person starts. */
 export type NewJob = Pick<StoredJob, 'kind' | 'rate' | 'selection' | 'text' | 'to'>;
@@ -39,20 +46,21 @@ export class BoardJobs {
 
   async list(jetstream: JetStreamService, signal: AbortSignal): Promise<readonly JobRow[]> {
     const entries = await this.storeOf(jetstream).list(signal);
-    return entries.slice(0, MOST_JOBS).map((entry) => jobRow(entry));
+    return entries.slice(0, MOST_JOBS).map((entry) => this.rowOf(entry));
   }
 
   /** @throws {@link BoardJobNotFoundError} */
   async get(jetstream: JetStreamService, id: string, signal: AbortSignal): Promise<JobRow> {
     const store = this.storeOf(jetstream);
     const entry = await store.get(id, signal);
-    return jobRow(entry, entry.job.kind === 'search' ? await store.found(entry.job, signal) : undefined);
+    return this.rowOf(entry, entry.job.kind === 'search' ? await store.found(entry.job, signal) : undefined);
   }
 
   /** @param by the person who starts it */
   async start(jetstream: JetStreamService, wanted: NewJob, by: string | undefined): Promise<JobRow> {
+    if (this.runs.size >= MOST_RUNS) throw new TooManyBoardJobsError(MOST_RUNS);
     const { kind } = wanted;
-    const { last, total } = await extentOf(jetstream, wanted.selection);
+    const { created, last, total } = await extentOf(jetstream, wanted.selection);
     const job: StoredJob = {
       ...wanted,
       id: randomUUID(),
@@ -64,6 +72,8 @@ export class BoardJobs {
       failed: 0,
       total,
       startedAt: new Date().toISOString(),
+      streamCreated: created,
+      isMasked: this.context.payloads.isMasked,
       ...this.newRun(),
       ...(by !== undefined && { by }),
     };
@@ -95,7 +105,7 @@ export class BoardJobs {
       await sleep(STOP_STEP);
       entry = await store.get(id);
     }
-    return jobRow(entry);
+    return this.rowOf(entry);
   }
 
   /**
@@ -107,7 +117,13 @@ export class BoardJobs {
     const store = this.storeOf(jetstream);
     const entry = await store.get(id);
     this.requireIdle(jetstream, entry);
-    if (entry.job.state === 'done') return jobRow(entry);
+    if (entry.job.isMasked !== this.context.payloads.isMasked) {
+      throw new InvalidArgumentError(
+        'id',
+        'a board with another setting of payloads.mask has started this job: start a new one',
+      );
+    }
+    if (entry.job.state === 'done') return this.rowOf(entry);
     const { endedAt: _, isStopWanted: __, ...former } = entry.job;
     const job: StoredJob = {
       ...former,
@@ -155,6 +171,13 @@ export class BoardJobs {
     this.look?.cancel();
     this.listeners.clear();
     await Promise.all([...this.runs.values()].map((run) => run.stop('interrupted')));
+  }
+
+  /** A job as the page shows it: without texts that a board without a mask has stored, if this one has a mask. */
+  private rowOf(entry: JobEntry, found?: readonly DeadLetterRow[]): JobRow {
+    if (entry.job.isMasked || !this.context.payloads.isMasked) return jobRow(entry, found);
+    const { lastError: _, ...row } = jobRow(entry);
+    return row;
   }
 
   private newRun(): Pick<StoredJob, 'instance' | 'run'> {

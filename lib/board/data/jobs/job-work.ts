@@ -1,14 +1,18 @@
 import {
   DEAD_LETTER_STREAM,
   type DeadLetter,
-  type DeadLetterPage,
   type DeadLetters,
   subjectsOf,
   toTest,
 } from '../../../consuming/index.js';
-import { DeadLetterNotFoundError, isTransient } from '../../../errors/index.js';
+import {
+  DeadLetterNotFoundError,
+  isTransient,
+  NotConnectedError,
+  PublishTimeoutError,
+} from '../../../errors/index.js';
 import type { JetStreamService } from '../../../jetstream/index.js';
-import { errorText, isInstance } from '../../../reporting/index.js';
+import { errorText, isInstance, toError } from '../../../reporting/index.js';
 import { retry } from '../../../timing/index.js';
 import { filterOf, rawOf, rowOf } from '../dead-letters/index.js';
 import type { Payloads } from '../payloads/index.js';
@@ -38,6 +42,11 @@ export async function work(
   tools: JobTools,
   signal: AbortSignal,
 ): Promise<void> {
+  const { cachedInfo } = await tools.jetstream.stream(DEAD_LETTER_STREAM, { signal });
+  if (cachedInfo.created.toISOString() !== job.streamCreated)
+    throw new Error(
+      'the stream of the dead letters was created again after the job was started. Start a new job',
+    );
   if (job.kind === 'search') await search(job, progress, tools, signal);
   else if (job.kind === 'drop' && isWholeConsumer(job)) await purge(job, progress, tools);
   else await each(job, progress, tools, signal);
@@ -84,7 +93,7 @@ async function each(
       if (!fits(letter)) return true;
       await pace.turn(signal);
       if (signal.aborted) return false;
-      await change(job, letter, progress, tools);
+      await change(job, letter, progress, tools, signal);
       return true;
     });
     if (signal.aborted) return;
@@ -126,16 +135,19 @@ async function change(
   { kind, to }: StoredJob,
   letter: DeadLetter,
   progress: JobProgress,
-  { letters }: JobTools,
+  { letters, payloads }: JobTools,
+  signal: AbortSignal,
 ): Promise<void> {
+  const act = (): Promise<void> => (kind === 'drop' ? letters.drop(letter) : letters.replay(letter, { to }));
   try {
-    if (kind === 'drop') await letters.drop(letter);
-    else await letters.replay(letter, { to });
+    // A handler may have done its work before an error of the connection.
+    await (to === 'handler' ? act() : patiently(signal, act));
     progress.succeeded();
   } catch (error) {
     // Someone else has replayed or dropped it.
     if (isInstance(error, DeadLetterNotFoundError)) return;
-    progress.failed(`${letter.sequence}: ${errorText(error)}`);
+    // The error of a handler may contain parts of the payload.
+    progress.failed(`${letter.sequence}: ${payloads.isMasked ? toError(error).name : errorText(error)}`);
   }
 }
 
@@ -170,12 +182,16 @@ async function search(
   }
 }
 
-/** Repeats a reading while the server does not answer. */
-function patiently(signal: AbortSignal, read: () => Promise<DeadLetterPage>): Promise<DeadLetterPage> {
+/** Repeats what is safe to repeat while the server does not answer. */
+function patiently<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
   let attempts = 0;
-  return retry(read, {
+  return retry(act, {
     ...PATIENCE,
     signal,
-    retryable: (error) => isTransient(error) && ++attempts < MOST_ATTEMPTS,
+    retryable: (error) => mayPass(error) && ++attempts < MOST_ATTEMPTS,
   });
+}
+
+function mayPass(error: unknown): boolean {
+  return isTransient(error) || isInstance(error, PublishTimeoutError) || isInstance(error, NotConnectedError);
 }

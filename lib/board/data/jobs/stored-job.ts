@@ -8,6 +8,10 @@ export const LOST_AFTER = 15_000;
 export interface StoredJob extends Omit<JobRow, 'found' | 'state'> {
   /** `interrupted`: its instance has ended in an orderly way. */
   readonly state: JobRow['state'];
+  /** When the stream of the dead letters was created: its sequences begin again if it is created again. */
+  readonly streamCreated: string;
+  /** Whether the board that started it masks payloads. */
+  readonly isMasked: boolean;
   /** Which run of the job this is: a run ends when another one has taken the job. */
   readonly run: string;
   /** Whether someone wants it to stop. */
@@ -39,7 +43,7 @@ export function readJob(value: unknown): StoredJob | undefined {
   return isJob ? (value as unknown as StoredJob) : undefined;
 }
 
-const TEXTS = ['id', 'kind', 'state', 'run', 'startedAt'] as const;
+const TEXTS = ['id', 'kind', 'state', 'run', 'startedAt', 'streamCreated'] as const;
 const NUMBERS = ['until', 'position', 'done', 'read', 'failed', 'total'] as const;
 const KINDS: readonly string[] = ['replay', 'drop', 'search'] satisfies JobRow['kind'][];
 const STATES: readonly string[] = [
@@ -57,7 +61,7 @@ export function isRunning({ job, storedAt }: JobEntry): boolean {
 
 /** A job as the page shows it. */
 export function jobRow(entry: JobEntry, found?: readonly DeadLetterRow[]): JobRow {
-  const { run: _, isStopWanted: __, foundBy: ___, ...job } = entry.job;
+  const { run: _, isStopWanted: __, foundBy: ___, streamCreated: ____, isMasked: _____, ...job } = entry.job;
   const state = job.state === 'running' && !isRunning(entry) ? 'interrupted' : job.state;
   return { ...job, state, ...(found !== undefined && { found }) };
 }
