@@ -67,6 +67,12 @@ export class Payloads {
     return { headers, error, payload: { form, ...cut(content, this.limit), size, masked: isMasked } };
   }
 
+  /** What is shown of a message of which nothing may be shown but its size. */
+  nothing(size: number): ShownParts {
+    const payload = { form: NOTHING.form, content: '', truncated: false, size, masked: this.isMasked };
+    return { headers: [], error: '', payload };
+  }
+
   /** Everything that {@link show} shows, as one text, and not cut. Never rejects. */
   async textOf(message: RawMessage): Promise<string> {
     // The text of JSON is that of the payload, so that it need not be parsed.

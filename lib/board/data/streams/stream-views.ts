@@ -5,9 +5,9 @@ import {
   validateFilter,
 } from '../../../jetstream/index.js';
 import { required, text } from '../../../validation/index.js';
-import type { ShownMessage } from '../../model/index.js';
 import type { Views } from '../answers.js';
 import type { BoardContext } from '../board-context.js';
+import { shownMessage } from '../dead-letters/index.js';
 import { CONNECTION, nameText, PAGED, pageOf, searchText } from '../inputs.js';
 import { pageOfRows } from '../page-of-rows.js';
 import { consumerRow, streamDetails, streamRow } from './rows.js';
@@ -59,7 +59,9 @@ export function streamViews(context: BoardContext): Views<'streams' | 'stream' |
         const direct = stream.cachedInfo.config.allowDirect && jetstream.connection.supports(BATCHES_SINCE);
         const query = { before, limit, direct, subject: subject ?? ALL, pick: unchanged };
         const { items, next } = await newestMessages(stream, query, { signal });
-        const rows = items.map((message) => shownMessage(context, jetstream.connection.name, message));
+        const rows = items.map((message) =>
+          shownMessage(context.payloads, jetstream.connection.name, message),
+        );
         const total = subject === undefined ? stream.cachedInfo.state.messages : undefined;
         return pageOfRows(await Promise.all(rows), next, total);
       },
@@ -68,22 +70,6 @@ export function streamViews(context: BoardContext): Views<'streams' | 'stream' |
 }
 
 const unchanged = (message: StoredMessage): StoredMessage => message;
-
-async function shownMessage(
-  { payloads }: BoardContext,
-  connection: string,
-  { stream, subject, sequence, time, headers, data }: StoredMessage,
-): Promise<ShownMessage> {
-  const shown = await payloads.show({ connection, stream, subject, headers, data });
-  return {
-    stream,
-    sequence,
-    subject,
-    time: time.toISOString(),
-    headers: shown.headers,
-    payload: shown.payload,
-  };
-}
 
 /** Whether a name contains a text; upper and lower case are not distinguished. */
 function contains(search: string): (name: string) => boolean {
