@@ -27,6 +27,7 @@ export interface DeadLetterRow {
   readonly consumer: string;
   readonly handler: string;
   readonly subject: string;
+  /** Empty if payloads are masked and the handler has chosen it. */
   readonly reason: string;
   readonly error: string;
   readonly deliveries: number;

@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer';
+import { DeadLetterReason, InvalidArgumentError } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PayloadOptions } from '../../../lib/board/data/index.js';
+import type { JobRow } from '../../../lib/board/model/index.js';
 import { storeLetters, type StoredLetter } from '../../consuming/dead-letters/stored-letters.js';
 import { eventually } from '../../support/eventually.js';
 import { type DataApplication, startData } from './start-data.js';
@@ -29,6 +31,12 @@ function idOf(payload: unknown): unknown {
 }
 
 const store = (letter: StoredLetter): Promise<void> => storeLetters(application.jetstream, 1, () => letter);
+
+const ended = (id: string): Promise<JobRow> =>
+  eventually(
+    () => application.view('job', { id }),
+    ({ state }) => state !== 'running',
+  );
 
 describe('a mask for the messages of the stream of dead letters', () => {
   const block = Buffer.from(`NATS/1.0\r\nTenant: a\r\n\r\n`);
@@ -98,5 +106,43 @@ describe('a mask for the messages of the stream of dead letters', () => {
     const { rows } = await application.view('messages', { stream: 'DEAD_LETTERS' });
     expect(rows[0]?.headers).toContainEqual(['Dead-Letter-Error', [`Error: ${SECRET}`]]);
     expect(rows[0]?.payload.content).toBe(order.toString());
+  });
+});
+
+describe('a mask for the reasons of dead letters', () => {
+  const CHOSEN = `the card ${SECRET} has expired`;
+  const PLAIN = DeadLetterReason.DeliveriesUsedUp;
+  const LISTS = [{}, { reason: PLAIN }, { handler: 'Billing.onOrder' }];
+
+  it('hides those of handlers, and shows those of the library', async () => {
+    application = await startData(server.url, {}, onlyId);
+    await storeLetters(application.jetstream, 2, (index) => ({ reason: index === 0 ? CHOSEN : PLAIN }));
+    const { rows } = await application.view('dead-letters');
+    expect(rows.map(({ reason }) => reason)).toEqual([PLAIN, '']);
+    expect(await application.view('dead-letter', { sequence: '1' })).toMatchObject({ reason: '' });
+    const { id } = await application.act('search', { selection: {}, text: 'orders' });
+    const { found } = await ended(id);
+    expect(found?.map(({ reason }) => reason)).toEqual([PLAIN, '']);
+  });
+
+  it('refuses to select those of handlers, whose text could be guessed by that', async () => {
+    application = await startData(server.url, {}, onlyId);
+    await storeLetters(application.jetstream, 2, (index) => ({ reason: index === 0 ? CHOSEN : PLAIN }));
+    for (const selection of LISTS) await application.view('dead-letters', selection);
+    const selection = { reason: CHOSEN };
+    await expect(application.view('dead-letters', selection)).rejects.toThrow(InvalidArgumentError);
+    for (const action of ['replay-all', 'drop-all', 'search'] as const)
+      await expect(
+        application.act(action, { selection, ...(action === 'search' && { text: 'a' }) }),
+      ).rejects.toThrow(InvalidArgumentError);
+    const { id } = await application.act('drop-all', { selection: { reason: PLAIN } });
+    expect(await ended(id)).toMatchObject({ state: 'done', done: 1 });
+  });
+
+  it('is needed: without one, all are shown and selected', async () => {
+    application = await startData(server.url);
+    await store({ reason: CHOSEN });
+    const { rows } = await application.view('dead-letters', { reason: CHOSEN });
+    expect(rows).toMatchObject([{ reason: CHOSEN }]);
   });
 });

@@ -1,7 +1,7 @@
 export { deadLetterActions, TARGET } from './actions.js';
 export { deadLetterDownloads } from './downloads.js';
 export { rawOf, rowOf } from './rows.js';
-export { filterOf, SELECTION } from './selection.js';
+export { filterOf, selectionRules } from './selection.js';
 export { shownMessage } from './stored-message.js';
 export { deadLetterCount } from './total.js';
 export { deadLetterViews } from './views.js';

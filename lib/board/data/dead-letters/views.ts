@@ -8,7 +8,7 @@ import type { BoardContext } from '../board-context.js';
 import { CONNECTION, PAGED, pageOf, sequenceText } from '../inputs.js';
 import { pageOfRows } from '../page-of-rows.js';
 import { rawOf, rowOf, rowWith } from './rows.js';
-import { filterOf, SELECTION } from './selection.js';
+import { filterOf, selectionRules } from './selection.js';
 import { deadLetterCount } from './total.js';
 
 /** The lists and the single view of dead letters. */
@@ -20,7 +20,7 @@ type ListQuery = BoardViews['dead-letters']['query'];
 
 function list(context: BoardContext): View<'dead-letters'> {
   return {
-    parameters: { ...PAGED, ...SELECTION },
+    parameters: { ...PAGED, ...selectionRules(context.payloads) },
     async answer(query, signal): Promise<DeadLettersView> {
       try {
         return await pageFor(context, query, signal);
@@ -61,7 +61,7 @@ function single(context: BoardContext): View<'dead-letter'> {
       const letter = await letters.get(Number(sequence), { signal });
       const shown = await context.payloads.show(rawOf(name, letter));
       return {
-        ...rowWith(letter, shown),
+        ...rowWith(letter, shown, context.payloads),
         streamSequence: letter.streamSequence,
         published: letter.published.toISOString(),
         message: { headers: shown.headers, payload: shown.payload },

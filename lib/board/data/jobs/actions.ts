@@ -1,21 +1,13 @@
-import {
-  count,
-  isObject,
-  type KnownOptions,
-  required,
-  requireValue,
-  rule,
-} from '../../../validation/index.js';
+import { count, isObject, required, requireValue, rule } from '../../../validation/index.js';
 import type { JobRow } from '../../model/index.js';
 import type { Actions } from '../answers.js';
 import type { BoardContext } from '../board-context.js';
-import { SELECTION, TARGET } from '../dead-letters/index.js';
+import { selectionRules, TARGET } from '../dead-letters/index.js';
 import { CONNECTION, searchText } from '../inputs.js';
 import type { BoardJobs, NewJob } from './board-jobs.js';
 import { jobId } from './job-id.js';
 
 const RATE = count(1, 1_000_000);
-const NEW = { ...CONNECTION, selection: SELECTION satisfies KnownOptions, rate: RATE };
 const SELECTED = rule('an object; {} selects all dead letters', isObject);
 const ID = { ...CONNECTION, id: required(jobId) };
 
@@ -23,6 +15,7 @@ type JobActionName = 'replay-all' | 'drop-all' | 'search' | 'stop-job' | 'contin
 
 /** The actions that start and steer jobs. */
 export function jobActions(context: BoardContext, jobs: BoardJobs): Actions<JobActionName> {
+  const members = { ...CONNECTION, selection: selectionRules(context.payloads), rate: RATE };
   const start = (
     { connection, ...input }: Omit<NewJob, 'kind'> & { readonly connection?: string },
     kind: NewJob['kind'],
@@ -34,12 +27,12 @@ export function jobActions(context: BoardContext, jobs: BoardJobs): Actions<JobA
   };
   return {
     'replay-all': {
-      members: { ...NEW, to: TARGET },
+      members: { ...members, to: TARGET },
       carryOut: (input, { by }) => start(input, 'replay', by),
     },
-    'drop-all': { members: NEW, carryOut: (input, { by }) => start(input, 'drop', by) },
+    'drop-all': { members, carryOut: (input, { by }) => start(input, 'drop', by) },
     search: {
-      members: { ...NEW, text: required(searchText) },
+      members: { ...members, text: required(searchText) },
       carryOut: (input, { by }) => start(input, 'search', by),
     },
     'stop-job': {
