@@ -34,7 +34,7 @@ export interface HandlerInstance {
   /** Deliveries since the start. */
   readonly requests: number;
   readonly errors: number;
-  /** Empty if there was none. */
+  /** Empty if there was none, or payloads are masked. */
   readonly lastError: string;
   /** The sum of all deliveries. */
   readonly processingTime: number;

@@ -23,6 +23,7 @@ export interface ScheduleRow {
     readonly startedAt: string;
     readonly endedAt: string;
     readonly outcome: 'succeeded' | 'failed';
+    /** Absent if payloads are masked. */
     readonly error?: string;
   };
 }

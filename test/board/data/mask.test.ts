@@ -1,9 +1,18 @@
 import { Buffer } from 'node:buffer';
-import { DeadLetterReason, InvalidArgumentError } from 'nestjs-nats-jetstream';
+import { Injectable } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import {
+  DeadLetterReason,
+  InvalidArgumentError,
+  JsConsumer,
+  JsSchedule,
+  ReplayFailedError,
+  Schedules,
+} from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PayloadOptions } from '../../../lib/board/data/index.js';
-import type { JobRow } from '../../../lib/board/model/index.js';
+import type { DeadLetterRow, JobRow } from '../../../lib/board/model/index.js';
 import { storeLetters, type StoredLetter } from '../../consuming/dead-letters/stored-letters.js';
 import { eventually } from '../../support/eventually.js';
 import { type DataApplication, startData } from './start-data.js';
@@ -144,5 +153,87 @@ describe('a mask for the reasons of dead letters', () => {
     await store({ reason: CHOSEN });
     const { rows } = await application.view('dead-letters', { reason: CHOSEN });
     expect(rows).toMatchObject([{ reason: CHOSEN }]);
+  });
+});
+
+@Injectable()
+class Shop {
+  @JsConsumer({ stream: 'ORDERS', durable: 'billing', deadLetter: true, retry: { maxDeliver: 1 } })
+  onOrder(): void {
+    throw new TypeError(`the card ${SECRET} has expired`);
+  }
+
+  @JsSchedule({ every: 3_600_000 })
+  report(@Payload() payload: unknown): void {
+    throw new TypeError(`no report for ${JSON.stringify(payload)}`);
+  }
+}
+
+describe.each([
+  { what: 'without a mask', payloads: {}, isShown: true },
+  { what: 'with a mask', payloads: onlyId, isShown: false },
+])('the errors of handlers, $what', ({ payloads, isShown }) => {
+  beforeEach(async () => {
+    application = await startData(
+      server.url,
+      {
+        feature: { streams: [{ name: 'ORDERS', subjects: ['orders.>'], storage: 'memory' }] },
+        providers: [Shop],
+        options: { discovery: { name: 'shop', version: '1.0.0', errorText: true } },
+      },
+      payloads,
+    );
+  });
+  const letter = async (): Promise<DeadLetterRow> => {
+    await application.jetstream.publish('orders.new', { id: 7 });
+    const [row] = await eventually(
+      async () => (await application.view('dead-letters')).rows,
+      ({ length }) => length > 0,
+    );
+    if (row === undefined) throw new Error('there is no dead letter');
+    return row;
+  };
+  const contains = (shown: unknown): void => {
+    if (isShown) expect(JSON.stringify(shown)).toContain(SECRET);
+    else expect(JSON.stringify(shown)).not.toContain(SECRET);
+  };
+
+  it('a replay rejects', async () => {
+    const { sequence, time } = await letter();
+    const error = await application
+      .act('replay', { sequence, time, to: 'handler' })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ReplayFailedError);
+    const { cause, message } = error as ReplayFailedError;
+    contains([message, String(cause)]);
+    expect(message).toContain(`dead letter ${sequence} to Shop.onOrder`);
+  });
+
+  it('a job stores', async () => {
+    const { sequence } = await letter();
+    const { id } = await application.act('replay-all', { selection: {}, to: 'handler' });
+    const job = await ended(id);
+    expect(job).toMatchObject({ done: 0, failed: 1 });
+    expect(job.lastError).toContain(`${sequence}: The replay of dead letter ${sequence} to Shop.onOrder`);
+    contains(job);
+  });
+
+  it('the handlers have', async () => {
+    await letter();
+    const rows = await eventually(
+      async () => (await application.view('handlers')).rows,
+      (each) => each.some(({ instances }) => instances.some(({ errors }) => errors > 0)),
+    );
+    contains(rows);
+  });
+
+  it('the runs of schedules have', async () => {
+    await application.app.get(Schedules).runNow('Shop.report', { card: SECRET });
+    const rows = await eventually(
+      async () => (await application.view('schedules')).rows,
+      ([row]) => row?.lastRun !== undefined,
+    );
+    expect(rows[0]?.lastRun).toMatchObject({ outcome: 'failed' });
+    contains(rows);
   });
 });

@@ -1,6 +1,5 @@
 import type { DeadLetter, DeadLetters } from '../../../consuming/index.js';
-import { DeadLetterNotFoundError, ReplayFailedError } from '../../../errors/index.js';
-import { isInstance } from '../../../reporting/index.js';
+import { DeadLetterNotFoundError } from '../../../errors/index.js';
 import {
   type AllOptionsOf,
   isObject,
@@ -15,6 +14,7 @@ import type { Action, Actions } from '../answers.js';
 import type { BoardContext } from '../board-context.js';
 import { CONNECTION, sequenceNumber, timeText } from '../inputs.js';
 import { editedMessage } from './edited-message.js';
+import { replayed } from './replayed.js';
 
 /** The members of an input for one dead letter. */
 const ONE = { ...CONNECTION, sequence: required(sequenceNumber), time: required(timeText) };
@@ -33,15 +33,7 @@ function replay(context: BoardContext): Action<'replay'> {
     members: { ...ONE, to: TARGET },
     async carryOut({ to, ...input }): Promise<object> {
       const { letter, letters } = await find(context, input);
-      await letters.replay(letter, { to }).catch((error: unknown) => {
-        // The error of the handler may contain parts of the payload.
-        if (!context.payloads.isMasked || !isInstance(error, ReplayFailedError)) throw error;
-        throw new ReplayFailedError(
-          letter.sequence,
-          letter.handler,
-          'its error is not shown, because payloads are masked',
-        );
-      });
+      await replayed(context.payloads, letters, letter, to);
       return {};
     },
   };

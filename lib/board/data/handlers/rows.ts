@@ -1,10 +1,17 @@
 import type { ServiceInstance } from '../../../discovery/index.js';
 import { given } from '../../../validation/index.js';
 import type { HandlerInstance, HandlerRow, InstanceRow } from '../../model/index.js';
+import type { Payloads } from '../payloads/index.js';
 import { type GatheredHandler, type GatheredInstance, keyOf } from './gathered.js';
 
-/** One row for each handler of each service, in the order of their names. */
-export function handlerRows(all: readonly GatheredInstance[]): HandlerRow[] {
+/**
+ * One row for each handler of each service, in the order of their names. With a mask, their errors are left out, because
+ * they may contain parts of payloads.
+ */
+export function handlerRows(
+  all: readonly GatheredInstance[],
+  { isMasked }: Pick<Payloads, 'isMasked'>,
+): HandlerRow[] {
   const rows = new Map<string, HandlerRow & { readonly instances: HandlerInstance[] }>();
   for (const instance of all) {
     for (const each of instance.handlers) {
@@ -19,7 +26,7 @@ export function handlerRows(all: readonly GatheredInstance[]): HandlerRow[] {
         source,
         instances: [],
       };
-      row.instances.push(handlerInstance(instance, each));
+      row.instances.push(handlerInstance(instance, isMasked ? { ...each, lastError: '' } : each));
       rows.set(key, row);
     }
   }

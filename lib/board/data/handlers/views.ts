@@ -10,7 +10,7 @@ import { scheduleRows } from './schedules.js';
 
 /** The views of handlers, instances, schedules, and of what flows between handlers. */
 export function handlerViews(context: BoardContext): Views<'handlers' | 'instances' | 'flow' | 'schedules'> {
-  const { source } = context;
+  const { payloads, source } = context;
   const gathering = new Gathering(source);
   const own = new OwnProcess(source);
   const gather = async (connection: string | undefined, signal: AbortSignal): Promise<Gathered> =>
@@ -20,7 +20,7 @@ export function handlerViews(context: BoardContext): Views<'handlers' | 'instanc
       parameters: CONNECTION,
       async answer({ connection }, signal) {
         const { instances, skipped, time } = await gather(connection, signal);
-        return { time: time.toISOString(), rows: handlerRows(instances), skipped };
+        return { time: time.toISOString(), rows: handlerRows(instances, payloads), skipped };
       },
     },
     instances: {
@@ -35,12 +35,12 @@ export function handlerViews(context: BoardContext): Views<'handlers' | 'instanc
       parameters: CONNECTION,
       async answer({ connection }, signal) {
         const { instances } = await gather(connection, signal);
-        return flowOf(handlerRows(instances), source, context.jetstream(connection));
+        return flowOf(handlerRows(instances, payloads), source, context.jetstream(connection));
       },
     },
     schedules: {
       parameters: {},
-      answer: async (_, signal) => ({ rows: await scheduleRows(source.schedules, signal) }),
+      answer: async (_, signal) => ({ rows: await scheduleRows(source.schedules, payloads, signal) }),
     },
   };
 }

@@ -12,9 +12,9 @@ import {
   PublishTimeoutError,
 } from '../../../errors/index.js';
 import type { JetStreamService } from '../../../jetstream/index.js';
-import { errorText, isInstance, toError } from '../../../reporting/index.js';
+import { errorText, isInstance } from '../../../reporting/index.js';
 import { retry } from '../../../timing/index.js';
-import { filterOf, rawOf, rowOf } from '../dead-letters/index.js';
+import { filterOf, rawOf, replayed, rowOf } from '../dead-letters/index.js';
 import type { Payloads } from '../payloads/index.js';
 import type { JobProgress } from './job-progress.js';
 import { Pace } from './pace.js';
@@ -138,7 +138,8 @@ async function change(
   { letters, payloads }: JobTools,
   signal: AbortSignal,
 ): Promise<void> {
-  const act = (): Promise<void> => (kind === 'drop' ? letters.drop(letter) : letters.replay(letter, { to }));
+  const act = (): Promise<void> =>
+    kind === 'drop' ? letters.drop(letter) : replayed(payloads, letters, letter, to);
   try {
     // A handler may have done its work before an error of the connection.
     await (to === 'handler' ? act() : patiently(signal, act));
@@ -146,8 +147,7 @@ async function change(
   } catch (error) {
     // Someone else has replayed or dropped it.
     if (isInstance(error, DeadLetterNotFoundError)) return;
-    // The error of a handler may contain parts of the payload.
-    progress.failed(`${letter.sequence}: ${payloads.isMasked ? toError(error).name : errorText(error)}`);
+    progress.failed(`${letter.sequence}: ${errorText(error)}`);
   }
 }
 
