@@ -46,6 +46,10 @@ class OperatorGuard implements CanActivate {
 export class AppModule {}
 // #endregion
 
+interface Order {
+  readonly id: number;
+}
+
 // #region try-it
 export const page = JetStreamAsyncApiModule.forRoot({
   info: { title: 'Billing', version: '1.0.0' },
@@ -58,7 +62,8 @@ export const page = JetStreamAsyncApiModule.forRoot({
     publish: true,
     dryRun: true,
     messages: true,
-    mask: (payload) => ({ ...(payload as object), customer: '…' }),
+    // Only members that may be shown: the payload can be anything.
+    mask: (payload) => ({ id: (payload as Partial<Order>).id, customer: '…' }),
   },
 });
 // #endregion

@@ -1,7 +1,11 @@
 // #region imports
 import { type CanActivate, type ExecutionContext, Injectable, Module } from '@nestjs/common';
 import { JetStreamModule, OnJetStreamEvent, type JetStreamEvent } from 'nestjs-nats-jetstream';
-import { JetStreamBoardModule } from 'nestjs-nats-jetstream/board';
+import {
+  type BoardMaskedMessage,
+  type BoardMaskResult,
+  JetStreamBoardModule,
+} from 'nestjs-nats-jetstream/board';
 // #endregion
 
 @Injectable()
@@ -93,18 +97,19 @@ export class BoardAudit {
 }
 // #endregion
 
-interface Order {
-  readonly card: string;
+// #region mask
+export function withoutCard({ error, payload }: BoardMaskedMessage): BoardMaskResult {
+  return { payload: orderOf(payload), error: error?.replaceAll(/\d{12,}/g, '***') };
 }
 
-// #region mask
+/** Only what is known to be harmless: the payload can be anything. */
+function orderOf(payload: unknown): object | undefined {
+  if (typeof payload !== 'object' || payload === null || !('id' in payload)) return undefined;
+  return { id: payload.id, card: '***' };
+}
+
 export const masked = JetStreamBoardModule.forRoot({
   guards: [OperatorGuard],
-  payloads: {
-    mask: ({ error, payload }) => ({
-      payload: { ...(payload as Order), card: '***' },
-      error: error?.replaceAll(/\d{12,}/g, '***'),
-    }),
-  },
+  payloads: { mask: withoutCard },
 });
 // #endregion

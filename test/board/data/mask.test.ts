@@ -13,6 +13,7 @@ import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PayloadOptions } from '../../../lib/board/data/index.js';
 import type { DeadLetterRow, JobRow } from '../../../lib/board/model/index.js';
+import { withoutCard } from '../../../docs/snippets/board.js';
 import { storeLetters, type StoredLetter } from '../../consuming/dead-letters/stored-letters.js';
 import { eventually } from '../../support/eventually.js';
 import { type DataApplication, startData } from './start-data.js';
@@ -235,5 +236,51 @@ describe.each([
     );
     expect(rows[0]?.lastRun).toMatchObject({ outcome: 'failed' });
     contains(rows);
+  });
+});
+
+describe('the mask of the guide', () => {
+  /** MessagePack, as an application that uses another codec would publish it. */
+  const PACKED = Buffer.from(`\xff\xa4card\xa4${SECRET}`, 'latin1');
+  const PAYLOADS: readonly (readonly [string, unknown, string])[] = [
+    ['an order', { id: 7, card: SECRET, holder: SECRET }, '{"id":7,"card":"***"}'],
+    ['bytes that cannot be decoded', PACKED, ''],
+    ['a text', JSON.stringify(SECRET), ''],
+    ['text that is not JSON', SECRET, ''],
+    ['a number', Number(SECRET), ''],
+    ['a list', [SECRET], ''],
+    ['null', null, ''],
+    ['nothing', Buffer.alloc(0), ''],
+    ['another object', { card: SECRET }, ''],
+  ];
+
+  it.each(PAYLOADS)('shows of %s only what it lists', async (_, payload, content) => {
+    application = await startData(server.url, {}, { mask: withoutCard });
+    const data = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    await store({ data, error: 'Error: no card 411111111111' });
+    const shown = await application.view('dead-letter', { sequence: '1' });
+    expect(shown.message.payload).toMatchObject({ content, masked: true });
+    expect(JSON.stringify(shown)).not.toContain(SECRET);
+    expect(shown.error).toBe('Error: no card ***');
+  });
+
+  it('gets no payload that cannot be decoded, but its bytes', async () => {
+    const seen: (readonly [unknown, string])[] = [];
+    application = await startData(
+      server.url,
+      {},
+      {
+        mask: ({ data, payload }) => {
+          seen.push([payload, Buffer.from(data).toString('hex')]);
+          return {};
+        },
+      },
+    );
+    await storeLetters(application.jetstream, 2, (index) => ({ data: index === 0 ? PACKED : { id: 7 } }));
+    for (const sequence of ['1', '2']) await application.view('dead-letter', { sequence });
+    expect(seen).toEqual([
+      [undefined, PACKED.toString('hex')],
+      [{ id: 7 }, Buffer.from('{"id":7}').toString('hex')],
+    ]);
   });
 });

@@ -8,8 +8,13 @@ export interface MaskedMessage {
   readonly subject: string;
   /** The values of each header. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
-  /** The decoded payload; its bytes if no codec can decode it. */
+  /**
+   * The decoded payload; `undefined` if it is empty, no codec can decode it, or it is larger than 8 MiB. Any client may have
+   * published it: it can be of any type.
+   */
   readonly payload: unknown;
+  /** The bytes of the payload. */
+  readonly data: Uint8Array;
   /** The text of the error; dead letters only. */
   readonly error?: string | undefined;
 }

@@ -119,8 +119,15 @@ export class Payloads {
     headers: ShownHeaders,
   ): Promise<WholeParts> {
     const { data, error, stream, subject } = message;
-    const payload = this.valueOf(message) ?? data;
-    const given: MaskedMessage = { stream, subject, headers: Object.fromEntries(headers), payload, error };
+    const payload = this.valueOf(message);
+    const given: MaskedMessage = {
+      stream,
+      subject,
+      headers: Object.fromEntries(headers),
+      payload,
+      data,
+      error,
+    };
     try {
       const asked = (async (): Promise<unknown> => mask(given))();
       if (!(await within(MASK_LIMIT, asked))) throw new Error(`it has not answered within ${MASK_LIMIT} ms`);
