@@ -19,7 +19,7 @@ import { eventually } from '../../support/eventually.js';
 import { type DataApplication, startData } from './start-data.js';
 import { clear } from './start-shop.js';
 
-/** What a person must not see. Each place in which it can be has a number of its own. */
+/** The text that a mask hides. Each place in which it can be has a number of its own. */
 const SECRET = '4111';
 
 let server: NatsTestServer;
@@ -225,6 +225,7 @@ describe.each([
       async () => (await application.view('handlers')).rows,
       (each) => each.some(({ instances }) => instances.some(({ errors }) => errors > 0)),
     );
+    expect(rows.length).toBeGreaterThan(0);
     contains(rows);
   });
 
